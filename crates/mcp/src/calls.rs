@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use self::turn::Turn;
 pub use self::turn::nowhere_to_ask;
 use crate::answer::{self, Shape};
-use crate::app_link::{AppLink, Carried, Pair};
+use crate::app_link::{AppLink, Carried, Pair, pair_of};
 use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
 use crate::hub::Hub;
 use crate::methods::{Said, Waits};
@@ -374,7 +374,7 @@ impl Call {
             folders: self.ask_first(runs, along),
             in_session: !self.shape.modern && (self.asked.task() || self.wants_a_task),
         };
-        let pair = (actor.agent.clone(), actor.human.clone());
+        let pair = pair_of(actor);
         let mut request = Box::new(self.request(runs, along));
         request.cause = match &self.looked {
             Some(looked) => Some(looked.call.clone()),
@@ -517,7 +517,7 @@ impl Call {
             let put = match wanted {
                 Ok(wanted) => {
                     for (wish, (_, id)) in wanted.wishes.iter().zip(self.task.iter().cycle()) {
-                        runs.seals.task_asked(id, &wish.key);
+                        runs.seals.task_asked(&runs.known.actor, id, &wish.key);
                     }
                     self.put(runs, along, &call, wanted.wishes, true).await
                 }
@@ -644,7 +644,7 @@ impl Call {
         if let Some(once) = self.goes_on.as_ref().and_then(|goes_on| goes_on.once.as_ref())
             && fault.may_retry()
         {
-            runs.seals.give_back(once);
+            runs.seals.give_back(&runs.known.actor, once);
         }
     }
 

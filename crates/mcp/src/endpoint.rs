@@ -18,6 +18,7 @@ use model::limits::BATCH_ENTRIES_MAX;
 use model::{AppId, Blame, Fault, Secret, UnixMicros, in_place};
 use tokio_util::task::TaskTracker;
 
+use crate::app_link::pair_of;
 use crate::calls::{Call, Runs};
 use crate::client::Abilities;
 use crate::envelope::{
@@ -316,7 +317,7 @@ impl Shared {
         // Another session of theirs may share a link, and want more: this one is passed only what it wants.
         let Some(level) = session.least_level() else { return Said::Response(envelope::result(request.id, b"{}")) };
         let client = Client::Legacy(Arc::clone(session));
-        let pair = (arrived.known.actor.agent.clone(), arrived.known.actor.human.clone());
+        let pair = pair_of(&arrived.known.actor);
         let (engine, seals, known, hub) = (&self.engine, &self.seals, arrived.known, &self.hub);
         let runs = Runs { engine, seals, known, hub, patience: Patience::none() };
         for (app, link) in self.hub.links(arrived.endpoint) {

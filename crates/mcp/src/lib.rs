@@ -37,6 +37,7 @@ mod revision;
 mod rounds;
 mod seen;
 mod session;
+mod shares;
 mod stream;
 mod subscription;
 mod tasks;

@@ -4,7 +4,7 @@
 //! when it is told.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -15,12 +15,13 @@ use model::{Actor, AppId, Blame, Class, Fault, Method, ToolFacts, ToolName, Unix
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app_link::{AppLink, Pair, Want};
+use crate::app_link::{AppLink, Pair, Want, pair_of};
 use crate::catalog::Catalog;
 use crate::events::{Stream, Streams};
 use crate::kept::Said;
 use crate::name::joined_uri;
 use crate::session::Session;
+use crate::shares::{Full, Place, Places};
 use crate::subscription::Subscription;
 use crate::upstream::{Changed, UPDATED};
 
@@ -30,8 +31,8 @@ pub(crate) struct Listeners {
     all: Mutex<Vec<Weak<Listener>>>,
     /// What changed and is about to be told.
     about_to: Mutex<HashMap<Change, Before>>,
-    open: Arc<AtomicUsize>,
-    subscribed: Arc<AtomicUsize>,
+    open: Arc<Places>,
+    subscribed: Arc<Places>,
     tasks: TaskTracker,
     stop: CancellationToken,
     me: Weak<Self>,
@@ -73,11 +74,6 @@ pub(crate) struct Watching {
     _place: Place,
 }
 
-/// One of a number of places, free again when it is dropped.
-pub(crate) struct Place {
-    taken: Arc<AtomicUsize>,
-}
-
 // === impl Listeners ===
 
 impl Listeners {
@@ -87,8 +83,8 @@ impl Listeners {
             engine,
             all: Mutex::default(),
             about_to: Mutex::default(),
-            open: Arc::default(),
-            subscribed: Arc::default(),
+            open: Places::new(LISTENERS_MAX),
+            subscribed: Places::new(SUBSCRIPTIONS_MAX),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             me: me.clone(),
@@ -105,14 +101,9 @@ impl Listeners {
         &self.engine
     }
 
-    /// Whether there is a place for another subscription of anybody.
-    pub(crate) fn have_place(&self) -> bool {
-        self.subscribed.load(Ordering::Relaxed) < SUBSCRIPTIONS_MAX
-    }
-
     /// One of the places for subscriptions.
-    pub(crate) fn place(&self) -> Place {
-        Place::taken(&self.subscribed)
+    pub(crate) fn place(&self, pair: &Pair) -> Result<Place, Full> {
+        self.subscribed.take(pair)
     }
 
     /// No stream on which somebody listens goes on.
@@ -151,14 +142,19 @@ impl Listeners {
         lists: bool,
         apps: &[Arc<AppLink>],
     ) -> Result<Arc<Watching>, Fault> {
-        let place = Place::taken(&self.open);
         if let Some(watching) = lock(&listener.watching).upgrade() {
             return Ok(watching);
         }
-        if self.open.load(Ordering::Relaxed) > LISTENERS_MAX {
-            let said = format!("{LISTENERS_MAX} clients listen for changes already");
-            return Err(Fault::new(Blame::Operator, "gateway.busy", said).retryable());
-        }
+        let place = self.open.take(&pair_of(&listener.actor)).map_err(|full| match full {
+            Full::OfPair(most) => {
+                let said = format!("{most} clients of this agent and person listen for changes already");
+                Fault::new(Blame::Caller, "caller.too_many", said).hint("end one of them first").retryable()
+            }
+            Full::All(most) => {
+                let said = format!("{most} clients listen for changes already");
+                Fault::new(Blame::Operator, "gateway.busy", said).retryable()
+            }
+        })?;
         let watching = Arc::new(Watching { lists, wants: Mutex::default(), _place: place });
         listener.watch_these(&watching, apps);
         *lock(&listener.watching) = Arc::downgrade(&watching);
@@ -330,7 +326,7 @@ impl Listener {
     }
 
     fn watch_these(&self, watching: &Watching, apps: &[Arc<AppLink>]) {
-        let pair = (self.actor.agent.clone(), self.actor.human.clone());
+        let pair = pair_of(&self.actor);
         let heard = apps.iter().filter(|app| watching.lists && self.hears_of(&app.spec.id));
         let wants = heard.map(|app| (app.spec.id.clone(), [app.want_own(), app.want_of(&pair)])).collect();
         let before = std::mem::replace(&mut *lock(&watching.wants), wants);
@@ -379,19 +375,6 @@ impl Watching {
             }
         };
         let _late = tokio::time::timeout(READY_TIME_MAX, heard).await;
-    }
-}
-
-impl Place {
-    fn taken(places: &Arc<AtomicUsize>) -> Self {
-        places.fetch_add(1, Ordering::Relaxed);
-        Self { taken: Arc::clone(places) }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

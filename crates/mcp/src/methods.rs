@@ -9,7 +9,7 @@ use json::{Document, Value};
 use model::{AppId, Method};
 
 use crate::answer::{KEPT_MS_MAX, without};
-use crate::app_link::{AppLink, Pair};
+use crate::app_link::{AppLink, Pair, pair_of};
 use crate::calls::Call;
 use crate::catalog::Catalog;
 use crate::envelope::{self, INVALID_PARAMS, METHOD_NOT_FOUND, Request, RpcError};
@@ -81,7 +81,7 @@ impl Context<'_> {
 
     /// Who acts, as links belong to them.
     pub fn pair(&self) -> Pair {
-        (self.known.actor.agent.clone(), self.known.actor.human.clone())
+        pair_of(&self.known.actor)
     }
 
     async fn list_tools(&self, request: &Request<'_, '_>) -> Said {

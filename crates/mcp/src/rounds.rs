@@ -4,7 +4,7 @@
 //! session is asked on the stream of its call, and the gateway repeats the call. Whatever an app asks is a call of its own,
 //! decided and recorded before the client sees it, and so is each round.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -16,11 +16,12 @@ use decide::{Answer, AnswerKind, Outgoing, Permit, SendFault, Upstream, Upstream
 use json::{Document, Kind, Value};
 use model::limits::{QUESTION_TIME_MAX, QUESTIONS_OPEN_MAX, ROUNDS_OPEN_MAX};
 use model::{Actor, AppId, Blame, CallId, Fault, Method, Secret, UnixMicros};
-use quick_cache::sync::Cache;
 use tokio_util::sync::CancellationToken;
 
+use crate::app_link::pair_of;
 use crate::client::question;
 use crate::session::Session;
+use crate::shares::FairCache;
 use crate::tasks;
 use crate::upstream::{Along, Client, Given, garbage};
 
@@ -214,9 +215,9 @@ pub fn arguments_with(arguments: Option<&Bytes>, given: &[Given], more: &[u8]) -
 pub struct Seals {
     key: LessSafeKey,
     nonces: hmac::Key,
-    open: Cache<Once, ()>,
+    open: Mutex<FairCache<Once, ()>>,
     /// What tasks have asked, by the client's id of the task and the key.
-    asked: Cache<(String, String), ()>,
+    asked: Mutex<FairCache<(String, String), ()>>,
 }
 
 /// What makes a seal good once.
@@ -258,12 +259,9 @@ impl Seals {
         let of_key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
         let nonces = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&of_key, b"nonces of task ids").as_ref());
         let key = UnboundKey::new(&AES_256_GCM, key.expose()).map_err(|_| broken())?;
-        Ok(Self {
-            key: LessSafeKey::new(key),
-            nonces,
-            open: Cache::new(ROUNDS_OPEN_MAX),
-            asked: Cache::new(ROUNDS_OPEN_MAX),
-        })
+        let open = Mutex::new(FairCache::new(ROUNDS_OPEN_MAX, usize::MAX));
+        let asked = Mutex::new(FairCache::new(ROUNDS_OPEN_MAX, usize::MAX));
+        Ok(Self { key: LessSafeKey::new(key), nonces, open, asked })
     }
 
     pub(crate) fn key(&self) -> &LessSafeKey {
@@ -274,14 +272,14 @@ impl Seals {
         &self.nonces
     }
 
-    /// A task has asked something under this key.
-    pub fn task_asked(&self, task: &str, key: &str) {
-        self.asked.insert((task.to_owned(), key.to_owned()), ());
+    /// A task of this actor has asked something under this key.
+    pub fn task_asked(&self, actor: &Actor, task: &str, key: &str) {
+        lock(&self.asked).keep(&pair_of(actor), (task.to_owned(), key.to_owned()), (), 0);
     }
 
     /// Whether a task has asked something under this key.
     pub fn has_asked(&self, task: &str, key: &str) -> bool {
-        self.asked.get(&(task.to_owned(), key.to_owned())).is_some()
+        lock(&self.asked).get(&(task.to_owned(), key.to_owned())).is_some()
     }
 
     /// Seals. Error: the system gives no random bytes.
@@ -305,7 +303,7 @@ impl Seals {
         self.key
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&about), &mut text)
             .map_err(|_| broken())?;
-        self.open.insert(Once(once), ());
+        lock(&self.open).keep(&pair_of(bound.actor), Once(once), (), 0);
         Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &text].concat()))
     }
 
@@ -318,7 +316,7 @@ impl Seals {
         let plain: serde_json::Value = serde_json::from_slice(plain).ok()?;
         let once = URL_SAFE_NO_PAD.decode(plain.get("once")?.as_str()?).ok()?;
         let once = Once(once.try_into().ok()?);
-        self.open.remove(&once)?;
+        lock(&self.open).take(&once)?;
         let age = now.since(UnixMicros(plain.get("at")?.as_i64()?));
         if u128::from(age.unsigned_abs()) > QUESTION_TIME_MAX.as_micros() {
             return None;
@@ -333,9 +331,9 @@ impl Seals {
         Some((sealed, once))
     }
 
-    /// What was opened is good once more.
-    pub fn give_back(&self, once: &Once) {
-        self.open.insert(once.clone(), ());
+    /// What this actor opened is good once more.
+    pub fn give_back(&self, actor: &Actor, once: &Once) {
+        lock(&self.open).keep(&pair_of(actor), once.clone(), (), 0);
     }
 }
 
@@ -361,6 +359,10 @@ impl Bound<'_> {
         }
         out
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn broken() -> Fault {

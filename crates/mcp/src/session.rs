@@ -17,7 +17,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter};
 use tokio::sync::oneshot;
 
-use crate::app_link::Pair;
+use crate::app_link::{Pair, pair_of};
 use crate::client::Abilities;
 use crate::events::{Remembered, Streams};
 use crate::listeners::Listener;
@@ -287,7 +287,7 @@ impl Sessions {
         let id = self.tickets.seal(&ticket)?;
         let session = self.made(ticket, abilities, 0, now);
         self.open.insert(id.clone(), session);
-        self.take_place((actor.agent.clone(), actor.human.clone()), &id, now);
+        self.take_place(pair_of(actor), &id, now);
         Some(id)
     }
 

@@ -9,9 +9,10 @@ use front::Known;
 use model::{Actor, Blame, CallId, ContractFacts, Method, ToolFacts, ToolName};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::app_link::{AppLink, Pair, Subscribing, Want, Way};
+use crate::app_link::{AppLink, Pair, Subscribing, Want, Way, pair_of};
 use crate::hub::Hub;
-use crate::listeners::{Listener, Place};
+use crate::listeners::Listener;
+use crate::shares::Place;
 use crate::upstream::{Asked, Link, News, Watch};
 
 /// A subscription; over when it is dropped.
@@ -44,15 +45,16 @@ struct Taken {
     call: Option<CallId>,
 }
 
-/// Subscribes this actor to a resource, which is told to the listener of its pair, if the decision runs and the app agrees.
+/// Subscribes this actor to a resource, which is told to the listener of its pair and has this place, if the decision runs and the app agrees.
 pub(crate) async fn subscribe(
     hub: &Arc<Hub>,
     (listener, known): (&Arc<Listener>, &Known),
     (app, uri): (Arc<AppLink>, ToolName),
     way: Way,
+    place: Place,
 ) -> Closed {
     let actor = &known.actor;
-    let pair = (actor.agent.clone(), actor.human.clone());
+    let pair = pair_of(actor);
     let want = app.want_of(&pair);
     let keeper = Keeper {
         hub: Arc::clone(hub),
@@ -69,11 +71,8 @@ pub(crate) async fn subscribe(
     if let Some(taken) = taken {
         let until = CancellationToken::new();
         let (over, uri) = (until.clone(), keeper.uri.clone());
-        listener.subscribe(
-            &app.spec.id,
-            uri.as_str(),
-            Subscription { _until: until.drop_guard(), _place: hub.listeners().place() },
-        );
+        let subscription = Subscription { _until: until.drop_guard(), _place: place };
+        listener.subscribe(&app.spec.id, uri.as_str(), subscription);
         hub.listeners().tasks().spawn(keeper.keep(taken, over));
     }
     closed

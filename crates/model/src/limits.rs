@@ -138,11 +138,11 @@ pub const LIST_PAGES_MAX: usize = 100;
 pub const SESSIONS_MAX: usize = 10_000;
 /// How long a legacy session may be idle.
 pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(60 * 60);
-/// Streams on which clients listen for changes at a time, in the whole gateway. Past it: 503.
+/// Streams on which clients listen for changes at a time, in the whole gateway (503 past it), a tenth of them of one agent and person (429).
 pub const LISTENERS_MAX: usize = 1_024;
 /// Resources that one session, or one `subscriptions/listen`, may be subscribed to.
 pub const SUBSCRIPTIONS_PER_LISTENER_MAX: usize = 64;
-/// Resources that all clients together may be subscribed to.
+/// Resources that all clients together may be subscribed to, a tenth of them for one agent and person.
 pub const SUBSCRIPTIONS_MAX: usize = 8_192;
 /// Responses of one legacy session that are remembered for a client that comes back.
 pub const STREAMS_PER_SESSION_MAX: usize = 32;
@@ -164,7 +164,7 @@ pub const DESCRIPTORS_KEPT: usize = 1_024;
 pub const STRANGERS_IN_FLIGHT_MAX: usize = 64;
 /// Requests in flight of those who read the log over HTTP. Past it: refused (503).
 pub const LOG_READERS_IN_FLIGHT_MAX: usize = 16;
-/// Calls that were to be tasks and did not wait, whose responses are remembered; of more the oldest go.
+/// Calls that were to be tasks and did not wait, whose responses are remembered; of more the oldest of whoever has most go.
 pub const FINISHED_TASKS_MAX: usize = 1_000;
 /// Bytes of those responses together.
 pub const FINISHED_TASKS_BYTES_MAX: usize = 32 << 20;
@@ -204,7 +204,7 @@ pub const CONVERSATIONS_PER_APP_MAX: usize = 1_024;
 pub const LINKS_PER_PAIR_MAX: usize = 8;
 /// Rounds of one call in which an app asks for more before it answers.
 pub const ROUNDS_MAX: u32 = 16;
-/// Calls that wait for what their app asked of the client, without a session (2026-07-28).
+/// Calls that wait for what their app asked of the client, without a session (2026-07-28); of more the oldest of whoever has most go.
 pub const ROUNDS_OPEN_MAX: usize = 10_000;
 /// Calls that wait, or are approved and not taken up, in the whole gateway. Past it: refused. What waits for a fact is refused past
 /// half of it, so that the other half is there for what waits for people.

@@ -249,6 +249,23 @@ fn a_listener_is_told_only_what_it_asked_for() -> Result<()> {
 }
 
 #[test]
+fn whoever_listens_often_leaves_places_for_others() -> Result<()> {
+    let upstream = upstream()?;
+    let world = world_with(&upstream)?;
+    let (ana, ben) = (world.client("ana-desktop", "ana")?, world.client("ben-desktop", "ben")?);
+    let wants = json!({"toolsListChanged": true});
+    let mut of_ana = (0..103).map(|_| listen(&ana, wants.clone())).collect::<Result<Vec<_>>>()?;
+    let (status, said) =
+        send(&ana, &ana.http_request(&ana.message("subscriptions/listen", &json!({"notifications": wants}))))?;
+    let said = said.to_string();
+    assert_eq!(status, 429, "{said}");
+    assert!(said.contains("103 clients of this agent and person listen"), "{said}");
+    let _of_ben = listen(&ben, wants.clone())?;
+    of_ana.pop();
+    until("a place is free again", || Ok(listen(&ana, wants.clone()).is_ok()))
+}
+
+#[test]
 fn a_subscription_is_decided_like_a_read() -> Result<()> {
     let server = Program::python("changes.py", &[])?;
     let url = server.line()?.strip_prefix("listening on ").context("no address")?.to_owned();

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{Call, Looked, Runs};
 use crate::answer::DECISION_KEY;
-use crate::app_link::{Carried, Looks};
+use crate::app_link::{Carried, Looks, pair_of};
 use crate::param;
 use crate::release::{OUTSIDE, Said, WENT_WRONG, data};
 use crate::upstream::{Along, AskFirst, Asked, Sending};
@@ -115,7 +115,7 @@ impl Call {
     async fn look(&self, runs: &Runs<'_>, along: &Along, facts: &mut ContractFacts) -> Result<Option<Looked>, Closed> {
         let failed = |fault: Fault| Closed::Failed { call: None, fault, perhaps_executed: false };
         let Some(Resolver { name, tool, id, arguments }) = self.resolver() else { return Ok(None) };
-        let pair = (runs.known.actor.agent.clone(), runs.known.actor.human.clone());
+        let pair = pair_of(&runs.known.actor);
         let catalog = self.link.tools(Some(&pair)).await.map_err(failed)?;
         let (Some(listed), Some(mapping)) = (catalog.what.tool(name.as_str()), &self.link.spec.mapping) else {
             return Ok(None);

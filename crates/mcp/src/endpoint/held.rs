@@ -39,7 +39,7 @@ pub(super) struct HeldTasks {
 
 impl HeldTasks {
     pub(super) fn new() -> Self {
-        Self { carried: Mutex::default(), done: Finished::default() }
+        Self { carried: Mutex::default(), done: Finished::new() }
     }
 
     /// Forgets what nobody came back for in time.

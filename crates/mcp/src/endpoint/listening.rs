@@ -9,12 +9,12 @@ use engine::{Closed, StateWrite};
 use front::{Body, Known, LongLived};
 use http::{Extensions, HeaderMap, Response, StatusCode, header};
 use json::{Kind, Value};
-use model::limits::{SUBSCRIPTIONS_MAX, SUBSCRIPTIONS_PER_LISTENER_MAX};
+use model::limits::SUBSCRIPTIONS_PER_LISTENER_MAX;
 use model::{AppId, Blame, Fault, Method, ToolFacts, ToolName};
 
 use super::{Arrived, Part, SUBSCRIBED_STATE, Shared, not_allowed, refuse, rpc_error, text};
 use crate::answer::{self, Shape};
-use crate::app_link::{AppLink, Way};
+use crate::app_link::{AppLink, Way, pair_of};
 use crate::calls::nowhere_to_ask;
 use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, Request, RpcError};
 use crate::events::{Gone, Kind as StreamKind, NAMED, Opening, Reader, Remembered, Stream};
@@ -24,6 +24,7 @@ use crate::name::split_uri;
 use crate::revision::Revision;
 use crate::rounds;
 use crate::session::{Session, Sessions};
+use crate::shares::Full;
 use crate::subscription::subscribe;
 use crate::upstream::{Changed, Client};
 
@@ -197,19 +198,26 @@ impl Shared {
             );
             return Err(RpcError::new(INVALID_PARAMS, said));
         }
-        if !self.hub.listeners().have_place() {
-            let said =
-                format!("all clients together are subscribed to {SUBSCRIPTIONS_MAX} resources already: try later");
-            return Err(RpcError::new(INTERNAL_ERROR, said));
-        }
+        let place = self.hub.listeners().place(&pair_of(&arrived.known.actor)).map_err(|full| match full {
+            Full::OfPair(most) => {
+                let said = format!(
+                    "this agent is subscribed to {most} resources for this person already: end some of these subscriptions first"
+                );
+                RpcError::new(INVALID_PARAMS, said)
+            }
+            Full::All(most) => {
+                let said = format!("all clients together are subscribed to {most} resources already: try later");
+                RpcError::new(INTERNAL_ERROR, said)
+            }
+        })?;
         let by = (listener, arrived.known);
-        Ok(subscribe(&self.hub, by, (link, name), way.clone()).await)
+        Ok(subscribe(&self.hub, by, (link, name), way.clone(), place).await)
     }
 
     /// A client works on other folders now: apps that were told it has some are told so, each with the client's next call.
     pub(super) fn pass_on_roots_changed(&self, arrived: &Arrived<'_>, session: Arc<Session>) {
         let actor = &arrived.known.actor;
-        let pair = (actor.agent.clone(), actor.human.clone());
+        let pair = pair_of(actor);
         let links = self.hub.links(arrived.endpoint);
         if arrived.known.inactive.is_some() || arrived.known.vendor.is_some() || !session.abilities.has_roots() {
             return;

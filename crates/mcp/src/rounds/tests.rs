@@ -51,10 +51,10 @@ fn what_is_given_back_is_good_once_more_and_for_no_longer() {
     let bound = Bound { actor: &ada, app: &app, method: Method::ToolsCall, name: "find", arguments: None };
     let text = seals.seal(&bound, &sealed(), NOW).unwrap();
     let (_, once) = seals.open(&bound, &text, NOW).unwrap();
-    seals.give_back(&once);
+    seals.give_back(&ada, &once);
     assert_eq!(open(&seals, &bound, &text, NOW), Some(sealed()));
     assert_eq!(open(&seals, &bound, &text, NOW), None);
-    seals.give_back(&once);
+    seals.give_back(&ada, &once);
     let after = UnixMicros(NOW.0 + i64::try_from(QUESTION_TIME_MAX.as_micros()).unwrap() + 1);
     assert_eq!(open(&seals, &bound, &text, after), None);
 }

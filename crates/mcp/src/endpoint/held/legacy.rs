@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::finished::Done;
 use super::{POLL_MS, Shared};
+use crate::app_link::pair_of;
 use crate::endpoint::carrying::For;
 use crate::endpoint::{Arrived, Part, id_in_use, rpc_error};
 use crate::envelope::{self, INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError};
@@ -34,7 +35,7 @@ impl Shared {
         let done = Done { app, at: self.engine.clock().now(), response: Bytes::from(response) };
         let mut described = self::done(&task, &done);
         described.insert("status".to_owned(), "working".into());
-        self.held.done.keep(task, done);
+        self.held.done.keep(&pair_of(&known.actor), task, done);
         let result = Map::from_iter([("task".to_owned(), Value::Object(described))]);
         Said::Response(envelope::result(id, Value::Object(result).to_string().as_bytes()))
     }
