@@ -15,7 +15,7 @@ use bytes::Bytes;
 use engine::Engine;
 use front::share_of;
 use model::limits::{CHILD_STARTS_MAX, LINK_IDLE_MAX, LINKS_PER_APP_MAX, LINKS_PER_PAIR_MAX, QUESTION_TIME_MAX};
-use model::{AgentId, ArgumentLevel, Blame, Fault, HumanId, ReadArguments, ToolName, UnixMicros};
+use model::{Actor, AgentId, ArgumentLevel, Blame, Fault, HumanId, ReadArguments, ToolName, UnixMicros};
 use profile::{Definition, DefinitionKind, Profile};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -72,6 +72,11 @@ pub(crate) struct AppLink {
 
 /// Whom a link belongs to.
 pub(crate) type Pair = (AgentId, HumanId);
+
+/// The pair of this actor.
+pub(crate) fn pair_of(actor: &Actor) -> Pair {
+    (actor.agent.clone(), actor.human.clone())
+}
 
 /// The place of one link.
 #[derive(Default)]
@@ -374,9 +379,7 @@ impl AppLink {
             let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
             pairs.extract_if(|_, slot| idle(slot) && !slot.in_use()).map(|(_, slot)| slot).collect()
         };
-        for slot in &resting {
-            slot.stop().await;
-        }
+        stop_all(resting).await;
         self.conversations.end(Some(now)).await;
         let seen = |shelf: &Arc<Shelf>| shelf.of.upgrade().is_some_and(|link| link.alive());
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, shelf| seen(shelf));
@@ -498,12 +501,7 @@ impl AppLink {
     pub(crate) async fn stop(&self) {
         self.conversations.end(None).await;
         let pairs = std::mem::take(&mut *self.pairs.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut stopping: JoinSet<()> = JoinSet::new();
-        for slot in pairs.into_values() {
-            stopping.spawn(async move { slot.stop().await });
-        }
-        self.own.stop().await;
-        stopping.join_all().await;
+        tokio::join!(self.own.stop(), stop_all(pairs.into_values()));
     }
 }
 
@@ -520,6 +518,12 @@ impl Slot {
             link.stop().await;
         }
     }
+}
+
+/// One that takes its time keeps the others from nothing.
+async fn stop_all(slots: impl IntoIterator<Item = Arc<Slot>>) {
+    let stopping: JoinSet<()> = slots.into_iter().map(|slot| async move { slot.stop().await }).collect();
+    stopping.join_all().await;
 }
 
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);

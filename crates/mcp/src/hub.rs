@@ -507,18 +507,13 @@ impl Hub {
 
     /// Ends links that nobody has used for a while.
     pub async fn rest(&self) {
-        for link in self.apps.load_full().values() {
-            link.rest().await;
-        }
+        let resting: JoinSet<()> = self.all_links().into_iter().map(|link| async move { link.rest().await }).collect();
+        resting.join_all().await;
     }
 
-    /// Ends every child.
+    /// Ends every child, and every session that an app keeps for us.
     pub async fn stop(&self) {
-        let mut stopping: JoinSet<()> = JoinSet::new();
-        for link in self.apps.load_full().values() {
-            let link = Arc::clone(link);
-            stopping.spawn(async move { link.stop().await });
-        }
+        let stopping: JoinSet<()> = self.all_links().into_iter().map(|link| async move { link.stop().await }).collect();
         stopping.join_all().await;
     }
 }

@@ -348,10 +348,11 @@ fn a_session_that_the_app_forgot_is_opened_anew() -> Result<()> {
 }
 
 /// A server with sessions that answers GET with 405, and 404 to a session of before it was last started. What it offers is named
-/// after how often that was.
-fn forgetful(starts: &Arc<AtomicUsize>) -> Result<Handmade> {
-    let starts = Arc::clone(starts);
+/// after how often that was. It keeps the heads it hears.
+fn forgetful(starts: &Arc<AtomicUsize>, heads: &Arc<Mutex<Vec<String>>>) -> Result<Handmade> {
+    let (starts, heads) = (Arc::clone(starts), Arc::clone(heads));
     Handmade::start(move |heard| {
+        heads.lock().unwrap_or_else(PoisonError::into_inner).push(heard.head.clone());
         let empty = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         let (start, method) = (starts.load(Ordering::SeqCst), at(&heard.body, "/method"));
         let session = format!("mcp-session-id: of-start-{start}\r\n");
@@ -378,7 +379,7 @@ fn forgetful(starts: &Arc<AtomicUsize>) -> Result<Handmade> {
 #[test]
 fn a_list_is_asked_for_in_a_new_session_where_the_app_forgot_its_own() -> Result<()> {
     let starts = Arc::new(AtomicUsize::new(1));
-    let server = forgetful(&starts)?;
+    let server = forgetful(&starts, &Arc::default())?;
     let world =
         world().app_url("remote", &server.url, None).set(&["limits", "catalog_seconds_max"], json!(1)).start()?;
     pin(&world, "remote", "read")?;
@@ -392,6 +393,30 @@ fn a_list_is_asked_for_in_a_new_session_where_the_app_forgot_its_own() -> Result
         until("what it offers now is seen", || Ok(client.tool_names()?.contains(&now)))?;
         let _unknown = client.call("remote__nothing", json!({}));
         assert_eq!(client.call_text("remote__echo", json!({}))?, "done");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_app_is_told_that_a_session_is_over() -> Result<()> {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let server = forgetful(&Arc::new(AtomicUsize::new(1)), &heard)?;
+    let mut world =
+        world().app_url("remote", &server.url, Some("env:KEY")).environment("KEY", "key-0123456789").start()?;
+    pin(&world, "remote", "read")?;
+    assert_eq!(world.client("ana-desktop", "ana")?.call_text("remote__echo", json!({}))?, "done");
+    let ended = || {
+        let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.iter().filter(|head| head.starts_with("DELETE")).cloned().collect::<Vec<String>>()
+    };
+    assert_eq!(ended(), [""; 0], "it is in use");
+    assert_eq!(world.terminate()?, 0);
+    // The gateway's own, and that of the pair.
+    let ended = ended();
+    assert_eq!(ended.len(), 2, "{ended:?}");
+    for head in ended {
+        let head = head.to_lowercase();
+        ensure!(head.contains("mcp-session-id: of-start-1\r\n") && head.contains("key-0123456789"), "{head}");
     }
     Ok(())
 }

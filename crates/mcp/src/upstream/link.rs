@@ -221,11 +221,19 @@ impl Link {
         }
     }
 
-    /// Ends a child; an HTTP link has nothing to end.
+    /// Ends a child, or the session that an app keeps for this link.
     pub async fn stop(&self) {
+        let stands = self.alive();
         self.ear.lose();
-        if let Transport::Child(child) = &self.transport {
-            child.stop(CHILD_GRACE).await;
+        match &self.transport {
+            Transport::Child(child) => child.stop(CHILD_GRACE).await,
+            Transport::Http(http) if stands && self.agreed.session.is_some() => {
+                // After a reload its credential is nobody's any more: the app forgets the session by itself.
+                let Ok(header) = self.own_header() else { return };
+                let ended = tokio::time::timeout(SESSION_GRACE, http.end_session(&self.agreed, header.as_ref())).await;
+                tracing::debug!(?ended, app = %self.permit.app(), "an app is told that a session is over");
+            }
+            Transport::Http(_) => {}
         }
     }
 
@@ -663,3 +671,5 @@ const DISCOVERIES_MAX: u32 = 2;
 const REFUSED: &str = "upstream.handshake";
 const PROBE_TIME_MAX: Duration = Duration::from_secs(4);
 const CHILD_GRACE: Duration = Duration::from_secs(2);
+/// How long an app may take to let a session go.
+const SESSION_GRACE: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::http_link::HttpLink;
 use super::reply::{Heard, apart, garbage, hear, too_large};
-use super::said::{Kind, Response};
+use super::said::{Kind, Response, settled};
 use super::sse::Events;
 use super::{Ask, Handshake, request};
 
@@ -68,26 +68,44 @@ impl HttpLink {
         credential: Option<&(HeaderName, Secret<String>)>,
         last_id: Option<&str>,
     ) -> Result<Response, Ended> {
-        let mut outgoing = Request::new(&Method::GET, &self.url);
-        let said = [
-            ("accept", Some("text/event-stream")),
-            ("mcp-protocol-version", Some(agreed.revision.as_str())),
-            ("mcp-session-id", agreed.session.as_deref()),
-            ("last-event-id", last_id),
-        ];
-        for (name, value) in said {
+        let said = [("accept", Some("text/event-stream")), ("last-event-id", last_id)];
+        let outgoing = self.in_session(&Method::GET, agreed, credential, &said).map_err(Ended::Broken)?;
+        let response = self.client.send(&outgoing).await.map_err(|broke| Ended::Broken(self.no_answer(broke).fault))?;
+        checked(response, agreed.session.is_some())
+    }
+
+    /// The app need not keep the session any longer. It may say that it decides that itself.
+    pub(super) async fn end_session(
+        &self,
+        agreed: &Handshake,
+        credential: Option<&(HeaderName, Secret<String>)>,
+    ) -> Result<StatusCode, Fault> {
+        let outgoing = self.in_session(&Method::DELETE, agreed, credential, &[])?;
+        Ok(settled(self.client.send(&outgoing).await.map_err(|broke| self.no_answer(broke).fault)?).await)
+    }
+
+    /// A request about the session as a whole, which has no body.
+    fn in_session(
+        &self,
+        method: &Method,
+        agreed: &Handshake,
+        credential: Option<&(HeaderName, Secret<String>)>,
+        more: &[(&str, Option<&str>)],
+    ) -> Result<Request, Fault> {
+        let mut outgoing = Request::new(method, &self.url);
+        let of_session =
+            [("mcp-protocol-version", Some(agreed.revision.as_str())), ("mcp-session-id", agreed.session.as_deref())];
+        for (name, value) in of_session.iter().chain(more) {
             let Some(value) = value else { continue };
             outgoing.header(name, value.as_bytes()).map_err(|error| {
-                let fault = Fault::new(Blame::Upstream, "upstream.garbage", "its event id cannot be sent back");
-                Ended::Broken(fault.because(error))
+                let said = "the id of its session, or of an event, cannot be sent back";
+                Fault::new(Blame::Upstream, "upstream.garbage", said).because(error)
             })?;
         }
         if let Some(credential) = credential {
-            Self::put_on(&mut outgoing, credential).map_err(Ended::Broken)?;
+            Self::put_on(&mut outgoing, credential)?;
         }
-        let outgoing = outgoing.without_body();
-        let response = self.client.send(&outgoing).await.map_err(|broke| Ended::Broken(self.no_answer(broke).fault))?;
-        checked(response, agreed.session.is_some())
+        Ok(outgoing.without_body())
     }
 
     /// What the app tells besides calls of a session.
