@@ -33,7 +33,7 @@ use crate::rounds::Seals;
 use crate::session::{Session, Sessions};
 use crate::stream::Outliving;
 use crate::upstream::{Along, Client, LEVELS, LOG_LEVEL_KEY, Latest};
-use crate::waiting::{Away, Patience};
+use crate::waiting::{self, Away, Patience};
 use carrying::passed_on;
 use held::HeldTasks;
 
@@ -108,7 +108,7 @@ impl Endpoint {
         let sessions = Arc::new(Sessions::new(key, subscribed.into_iter().collect())?);
         let (seals, tasks) = (Arc::new(Seals::new(key)?), TaskTracker::new());
         let (held, rested) = (Arc::new(HeldTasks::new()), Arc::new(AtomicI64::new(engine.clock().now().0)));
-        let (params_in_headers, away) = (true, Arc::default());
+        let (params_in_headers, away) = (true, waiting::away());
         let shared = Shared { hub, engine, access, sessions, seals, held, rested, tasks, params_in_headers, away };
         Ok(Self { shared: Arc::new(shared) })
     }

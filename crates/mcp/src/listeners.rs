@@ -31,8 +31,8 @@ pub(crate) struct Listeners {
     all: Mutex<Vec<Weak<Listener>>>,
     /// What changed and is about to be told.
     about_to: Mutex<HashMap<Change, Before>>,
-    open: Arc<Places>,
-    subscribed: Arc<Places>,
+    open: Arc<Places<Pair>>,
+    subscribed: Arc<Places<Pair>>,
     tasks: TaskTracker,
     stop: CancellationToken,
     me: Weak<Self>,
@@ -71,7 +71,7 @@ type Before = Option<Arc<Said<Catalog>>>;
 pub(crate) struct Watching {
     lists: bool,
     wants: Mutex<HashMap<AppId, [Want; 2]>>,
-    _place: Place,
+    _place: Place<Pair>,
 }
 
 // === impl Listeners ===
@@ -102,7 +102,7 @@ impl Listeners {
     }
 
     /// One of the places for subscriptions.
-    pub(crate) fn place(&self, pair: &Pair) -> Result<Place, Full> {
+    pub(crate) fn place(&self, pair: &Pair) -> Result<Place<Pair>, Full> {
         self.subscribed.take(pair)
     }
 
@@ -146,7 +146,7 @@ impl Listeners {
             return Ok(watching);
         }
         let place = self.open.take(&pair_of(&listener.actor)).map_err(|full| match full {
-            Full::OfPair(most) => {
+            Full::OfOne(most) => {
                 let said = format!("{most} clients of this agent and person listen for changes already");
                 Fault::new(Blame::Caller, "caller.too_many", said).hint("end one of them first").retryable()
             }

@@ -7,69 +7,82 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::app_link::Pair;
 
-/// So many places at a time, and a tenth of them at most for one agent and person.
-pub(crate) struct Places {
+/// So many places at a time, and of these so many for each who takes some.
+pub struct Places<K: Eq + Hash> {
     most: usize,
-    taken: Mutex<Taken>,
+    most_of_one: usize,
+    taken: Mutex<Taken<K>>,
 }
 
-#[derive(Default)]
-struct Taken {
+struct Taken<K> {
     all: usize,
-    of_pairs: HashMap<Pair, usize>,
+    of_one: HashMap<K, usize>,
 }
 
 /// One of them, free again when it is dropped.
-pub(crate) struct Place {
-    places: Arc<Places>,
-    pair: Pair,
+pub struct Place<K: Eq + Hash> {
+    places: Arc<Places<K>>,
+    whose: K,
 }
 
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Full {
-    /// Whoever asks has so many already, and no more for now.
-    OfPair(usize),
+pub enum Full {
+    /// Whoever asks has so many already, which is their part.
+    OfOne(usize),
     /// All of them are taken.
     All(usize),
 }
 
 // === impl Places ===
 
-impl Places {
-    /// So many, and none is taken.
+impl<K: Clone + Eq + Hash> Places<K> {
+    /// So many, and a tenth of them for each.
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, taken: Mutex::default() })
+        Self::of(most, most.div_ceil(10))
+    }
+
+    /// So many for each, however many there are who take some.
+    pub(crate) fn for_each(most_of_one: usize) -> Arc<Self> {
+        Self::of(usize::MAX, most_of_one)
+    }
+
+    fn of(most: usize, most_of_one: usize) -> Arc<Self> {
+        let taken = Mutex::new(Taken { all: 0, of_one: HashMap::new() });
+        Arc::new(Self { most, most_of_one, taken })
     }
 
     /// Takes one.
-    pub(crate) fn take(self: &Arc<Self>, pair: &Pair) -> Result<Place, Full> {
-        let (mut taken, part) = (self.taken(), self.most.div_ceil(10));
+    pub(crate) fn take(self: &Arc<Self>, whose: &K) -> Result<Place<K>, Full> {
+        let mut taken = self.taken();
         if taken.all >= self.most {
             return Err(Full::All(self.most));
         }
-        let of_pair = taken.of_pairs.entry(pair.clone()).or_default();
-        if *of_pair >= part {
-            return Err(Full::OfPair(part));
+        let of_one = taken.of_one.entry(whose.clone()).or_default();
+        if *of_one >= self.most_of_one {
+            return Err(Full::OfOne(self.most_of_one));
         }
-        *of_pair += 1;
+        *of_one += 1;
         taken.all += 1;
-        Ok(Place { places: Arc::clone(self), pair: pair.clone() })
+        drop(taken);
+        Ok(Place { places: Arc::clone(self), whose: whose.clone() })
     }
+}
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+impl<K: Eq + Hash> Places<K> {
+    fn taken(&self) -> MutexGuard<'_, Taken<K>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place {
+impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let mut taken = self.places.taken();
         taken.all = taken.all.saturating_sub(1);
-        if let Entry::Occupied(mut count) = taken.of_pairs.entry(self.pair.clone()) {
-            *count.get_mut() = count.get().saturating_sub(1);
-            if *count.get() == 0 {
-                count.remove();
+        if let Some(count) = taken.of_one.get_mut(&self.whose) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                taken.of_one.remove(&self.whose);
             }
         }
     }

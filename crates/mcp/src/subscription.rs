@@ -18,7 +18,7 @@ use crate::upstream::{Asked, Link, News, Watch};
 /// A subscription; over when it is dropped.
 pub(crate) struct Subscription {
     _until: DropGuard,
-    _place: Place,
+    _place: Place<Pair>,
 }
 
 /// What keeps a subscription.
@@ -51,7 +51,7 @@ pub(crate) async fn subscribe(
     (listener, known): (&Arc<Listener>, &Known),
     (app, uri): (Arc<AppLink>, ToolName),
     way: Way,
-    place: Place,
+    place: Place<Pair>,
 ) -> Closed {
     let actor = &known.actor;
     let pair = pair_of(actor);

@@ -3,8 +3,6 @@
 //! Its response becomes a stream of events, so that a connection that carries nothing is not taken for dead, and progress
 //! goes to a client that asked for it. What waits takes no place among the requests in flight, so many of each agent.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +18,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::app_link::{AppLink, Pair};
 use crate::hub::Hub;
 use crate::session::Question;
+use crate::shares::{self, Places};
 use crate::tasks::HeldTask;
 use crate::upstream::{Along, Asked, Client};
 
@@ -40,21 +39,20 @@ pub struct Patience {
 
 /// Requests that wait without a place among those in flight, so many of each agent. Any other is not kept waiting: however many wait for
 /// the same call, each of them takes memory.
-#[derive(Default)]
-pub struct Away {
-    of_agents: Mutex<HashMap<AgentId, usize>>,
+pub type Away = Places<AgentId>;
+
+/// A request that waits without a place in flight, until this is dropped.
+pub type Yielded = shares::Place<AgentId>;
+
+/// Nobody waits yet.
+pub fn away() -> Arc<Away> {
+    Away::for_each(AWAY_PER_AGENT_MAX)
 }
 
 /// A place that is given back where its request waits.
 #[derive(Clone)]
 pub struct Yielding {
     place: Place,
-    agent: AgentId,
-    away: Arc<Away>,
-}
-
-/// A request that waits without a place, until this is dropped.
-pub struct Yielded {
     agent: AgentId,
     away: Arc<Away>,
 }
@@ -128,31 +126,7 @@ impl Yielding {
 
     /// Gives it back. None: so many of its agent wait without one that no other may.
     pub fn yields(&self) -> Option<Yielded> {
-        self.away.one_more(&self.agent).inspect(|_| self.place.give_back())
-    }
-}
-
-impl Away {
-    fn one_more(self: &Arc<Self>, agent: &AgentId) -> Option<Yielded> {
-        let mut of_agents = self.of_agents.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = of_agents.entry(agent.clone()).or_default();
-        if *count >= AWAY_PER_AGENT_MAX {
-            return None;
-        }
-        *count += 1;
-        Some(Yielded { agent: agent.clone(), away: Arc::clone(self) })
-    }
-}
-
-impl Drop for Yielded {
-    fn drop(&mut self) {
-        let mut of_agents = self.away.of_agents.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut count) = of_agents.entry(self.agent.clone()) {
-            *count.get_mut() = count.get().saturating_sub(1);
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
+        self.away.take(&self.agent).ok().inspect(|_| self.place.give_back())
     }
 }
 

@@ -199,7 +199,7 @@ impl Shared {
             return Err(RpcError::new(INVALID_PARAMS, said));
         }
         let place = self.hub.listeners().place(&pair_of(&arrived.known.actor)).map_err(|full| match full {
-            Full::OfPair(most) => {
+            Full::OfOne(most) => {
                 let said = format!(
                     "this agent is subscribed to {most} resources for this person already: end some of these subscriptions first"
                 );

@@ -10,9 +10,9 @@ fn pair(agent: &str, human: &str) -> Pair {
 fn nobody_has_more_than_a_tenth_of_the_places() {
     let (sam, kim) = (pair("helper", "sam"), pair("helper", "kim"));
     let places = Places::new(25);
-    let mut of_sam: Vec<Place> = (0..3).map(|_| places.take(&sam).unwrap()).collect();
-    assert_eq!(places.take(&sam).err(), Some(Full::OfPair(3)));
-    let _of_others: Vec<Place> =
+    let mut of_sam: Vec<Place<Pair>> = (0..3).map(|_| places.take(&sam).unwrap()).collect();
+    assert_eq!(places.take(&sam).err(), Some(Full::OfOne(3)));
+    let _of_others: Vec<Place<Pair>> =
         (0..22).map(|number| places.take(&pair(&format!("agent-{number}"), "kim")).unwrap()).collect();
     assert_eq!(places.take(&kim).err(), Some(Full::All(25)));
     of_sam.pop();
@@ -20,7 +20,7 @@ fn nobody_has_more_than_a_tenth_of_the_places() {
     assert_eq!(places.take(&sam).err(), Some(Full::All(25)));
     drop(of_kim);
     drop(of_sam);
-    assert_eq!(places.taken().of_pairs.get(&sam), None, "whoever has none is forgotten");
+    assert_eq!(places.taken().of_one.get(&sam), None, "whoever has none is forgotten");
 }
 
 #[test]
